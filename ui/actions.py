@@ -11,6 +11,9 @@ import streamlit as st
 from seqcore.data.table import Table
 from seqcore.errors import DataError, SeqcoreError
 from seqcore.experiment.experiment import Experiment
+from seqcore.models import MODELS
+from seqcore.results.formatting import counted, enumerated
+from seqcore.runs.races import possible_architectures
 from seqcore.runs.records import ENDED, Run
 from seqcore.training.control import LIVE_CHANGES
 from ui import data_picker, drafts, overview, permissions, replica_offers, session, warm_up
@@ -73,12 +76,18 @@ def buttons(
     resumable = run is not None and run.status == "interrupted" and experiment in (None, run.experiment)
     _button("Train", "play_arrow", refused or help, _train, shown, primary=not resumable, off=off)
     if run is None or run.ended:
-        help = "Train RNN, LSTM, GRU and minGRU with these settings at the same time, side by side."
-        _button("Race", "sports_score", refused or help, _race, off=experiment is None or refused is not None)
+        off = experiment is None or refused is not None
+        _button("Race", "sports_score", refused or (_race_help(experiment) if experiment else help), _race, off=off)
     if run is not None:
         _run_buttons(run, experiment, changed or {})
     if st.session_state.pop(_DONE, False):  # pressed in the fragment of a run: the page is that of another one now
         st.rerun()
+
+
+def _race_help(experiment: Experiment) -> str:
+    """How many runs a press on Race starts, and which."""
+    names = [MODELS[name].title for name in possible_architectures(experiment)]
+    return f"Starts {counted(len(names), 'run')} with these settings at the same time: {enumerated(names)}."
 
 
 def _race() -> None:

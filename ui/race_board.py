@@ -78,7 +78,7 @@ def _reach(state: Standings, *, ended: bool) -> str:
     """Over which part of each run its best score is shown."""
     if ended:
         return "of the whole run"
-    return "before all have a score" if state.step is None else f"up to step {state.step:,}, which all have reached"
+    return "once all have a score" if state.step is None else f"up to step {state.step:,}, which all have reached"
 
 
 def _baseline(sources: Sequence[RunCurves], words: Metric, unit: str) -> str:

@@ -13,10 +13,17 @@ from seqcore.errors import DataError, ExperimentError, SeqcoreError
 from seqcore.experiment.experiment import Experiment, settings_of
 from seqcore.experiment.recipes import load_recipe, recipes
 from seqcore.models import MODELS
-from seqcore.results.formatting import enumerated
+from seqcore.results.formatting import counted, enumerated
 from seqcore.runs.comparison import Comparison, Entry
 from seqcore.runs.labels import short_id
-from seqcore.runs.races import FAIRNESS, new_group, race_experiments, seed_experiments
+from seqcore.runs.races import (
+    ARCHITECTURES,
+    FAIRNESS,
+    new_group,
+    possible_architectures,
+    race_experiments,
+    seed_experiments,
+)  # fmt: skip
 from seqcore.runs.records import Run
 from seqcore.runs.slots import MOST_TOGETHER
 from seqcore.runs.store import RunFilter
@@ -26,12 +33,10 @@ from ui.field_titles import by_titles
 from ui.race_board import board_data, race_board
 
 __all__ = [
-    "ARCHITECTURES", "errors", "live_race", "prepare_race", "race_architectures", "race_button", "race_form",
+    "errors", "live_race", "prepare_race", "race_architectures", "race_button", "race_form",
     "start_race", "train_seeds",
 ]  # fmt: skip
 
-ARCHITECTURES = ("rnn", "lstm", "gru", "mingru")
-"""What competes in a race that is started by one press."""
 RECIPE = "bouncing-ball"
 POLL = 0.5  # seconds between two updates of the board
 DEBOUNCE = 3.0  # seconds within which a second press starts nothing
@@ -72,8 +77,7 @@ def _check(experiments: Sequence[Experiment]) -> None:
 
 def race_architectures(experiment: Experiment, *, recipe: str | None) -> tuple[str, ...]:
     """Race the recurrent networks that an experiment allows. Returns the errors, none if the race is started."""
-    possible = [name for name in ARCHITECTURES if experiment.why_not("model.architecture", name) is None]
-    start_race(experiment, "model.architecture", possible, recipe=recipe)
+    start_race(experiment, "model.architecture", possible_architectures(experiment), recipe=recipe)
     errors: tuple[str, ...] = st.session_state.get(_ERRORS, ())
     return errors
 
@@ -85,7 +89,7 @@ def race_button(*, primary: bool) -> None:
     st.button(
         f"Race {enumerated(names)}", key="race-start", icon=":material/sports_score:",
         type="primary" if primary else "secondary", disabled=refused is not None,
-        help=refused or "Trains the four on the recipe Bouncing ball at the same time and shows them side by side.",
+        help=refused or f"Starts {len(names)} runs of the recipe Bouncing ball at the same time, side by side.",
         on_click=_race_architectures,
     )  # fmt: skip
 
@@ -118,7 +122,7 @@ def race_form(runs: Sequence[Run]) -> None:
         )  # fmt: skip
     with right:
         values = _competitors(base, field)
-        st.caption(f"2 to {MOST_TOGETHER} competitors. {FAIRNESS}")
+        st.caption(f"Starts {counted(len(values), 'run')} (2 to {MOST_TOGETHER} are allowed). {FAIRNESS}")
     st.button(
         "Start race", key="race-start-other", icon=":material/sports_score:", disabled=refused is not None,
         help=refused or "Trains all competitors at the same time.",

@@ -20,8 +20,12 @@ from seqcore.runs.slots import MOST_TOGETHER
 from seqcore.runs.store import Store
 
 __all__ = [
-    "FAIRNESS", "fairness", "is_race", "new_group", "race", "race_experiments", "seed_experiments", "train_seeds",
+    "ARCHITECTURES", "FAIRNESS", "fairness", "is_race", "new_group", "possible_architectures", "race",
+    "race_experiments", "seed_experiments", "train_seeds",
 ]  # fmt: skip
+
+ARCHITECTURES = ("rnn", "lstm", "gru", "mingru")
+"""What competes unless others are chosen."""
 
 POLL = 0.2  # seconds between two looks at the runs of a race
 
@@ -46,6 +50,11 @@ def fairness(over: Collection[str] = ()) -> str:
 
 FAIRNESS = fairness()
 """Of a race over an architecture, an optimizer or a learning rate."""
+
+
+def possible_architectures(experiment: Experiment) -> list[str]:
+    """Those of `ARCHITECTURES` that an experiment allows."""
+    return [name for name in ARCHITECTURES if experiment.why_not("model.architecture", name) is None]
 
 
 def race_experiments(experiment: Experiment, over: Mapping[str, Sequence[Any]]) -> list[Experiment]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -160,6 +161,7 @@ def test_what_is_gone_is_said_and_the_rest_is_shown(kept: Store, runs: dict[str,
 
 def test_one_press_starts_a_race_and_its_board_is_shown(empty: Store) -> None:
     page = open_page()
+    assert "Starts 4 runs" in page.button(key="race-start").help
     page.button(key="race-start").click().run()
     assert not page.exception
     queued = empty.runs()
@@ -170,6 +172,9 @@ def test_one_press_starts_a_race_and_its_board_is_shown(empty: Store) -> None:
     assert [one["name"] for one in board["competitors"]] == ["RNN", "LSTM", "GRU", "minGRU"]
     assert len({one["light"] for one in board["competitors"]}) == 4
     assert "Waiting for 4 workers" in board["summary"]
+    assert {(one["best"], board["best"]) for one in board["competitors"]} == {
+        ("–", "best validation MAE once all have a score")
+    }
     assert not any("queued" in label for label in page.multiselect(key="compare-picked").options[:4])
     page.button(key="race-stop-all").click().run()
     assert {run.status for run in empty.runs()} == {"stopped"}
@@ -177,6 +182,9 @@ def test_one_press_starts_a_race_and_its_board_is_shown(empty: Store) -> None:
 
 def test_the_train_page_races_its_settings(empty: Store) -> None:
     page = open_page("train.py")
+    assert page.button(key="do-race").help == (
+        "Starts 4 runs with these settings at the same time: RNN, LSTM, GRU and minGRU."
+    )
     page.button(key="do-race").click().run()
     assert not page.exception
     assert page.title[0].value == "Compare"
@@ -186,6 +194,7 @@ def test_the_train_page_races_its_settings(empty: Store) -> None:
 def test_a_race_of_one_is_refused_with_the_reason(empty: Store) -> None:
     page = open_page()
     page.multiselect(key="race-values-model.architecture-regression").set_value(["gru"]).run()
+    assert "Starts 1 run (2 to 8 are allowed)" in re.sub(r"\\", "", texts(page))
     page.button(key="race-start-other").click().run()
     assert "at least two competitors" in page.error[0].value
     assert empty.runs() == []
