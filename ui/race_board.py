@@ -54,7 +54,7 @@ def board_data(entries: Sequence[Entry], sources: Sequence[RunCurves]) -> dict[s
     ended = all(s.run.ended for s in sources)
     ranks = {place: rank for rank, place in enumerate(state.order(state.at_step), 1)}
     unit = "%" if words.share else ""
-    name = f"best validation {words.short} {_reach(state, ended=ended)}"
+    name = f"best validation {words.short or 'score'} {_reach(state, ended=ended)}"
     shown = state.whole if ended else state.at_step
     competitors = [
         _competitor(entry, source, lap, rank=ranks.get(place), best=shown[place], name=name, unit=unit)
@@ -78,7 +78,7 @@ def _reach(state: Standings, *, ended: bool) -> str:
     """Over which part of each run its best score is shown."""
     if ended:
         return "of the whole run"
-    return "once all have a score" if state.step is None else f"up to step {state.step:,}, which all have reached"
+    return "once all have one" if state.step is None else f"up to step {state.step:,}, which all have reached"
 
 
 def _baseline(sources: Sequence[RunCurves], words: Metric, unit: str) -> str:

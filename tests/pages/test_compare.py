@@ -173,7 +173,7 @@ def test_one_press_starts_a_race_and_its_board_is_shown(empty: Store) -> None:
     assert len({one["light"] for one in board["competitors"]}) == 4
     assert "Waiting for 4 workers" in board["summary"]
     assert {(one["best"], board["best"]) for one in board["competitors"]} == {
-        ("–", "best validation MAE once all have a score")
+        ("–", "best validation score once all have one")
     }
     assert not any("queued" in label for label in page.multiselect(key="compare-picked").options[:4])
     page.button(key="race-stop-all").click().run()
