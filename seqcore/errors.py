@@ -13,10 +13,12 @@ __all__ = [
     "ExperimentError",
     "LostLease",
     "NotFoundError",
+    "NumberError",
     "PredictionError",
     "SeqcoreError",
     "StoreError",
     "did_you_mean",
+    "no_number",
 ]
 
 
@@ -52,6 +54,14 @@ class PredictionError(SeqcoreError):
     """An invalid input of a trained model."""
 
 
+class NumberError(PredictionError):
+    """There is nothing with this number. `from_one` is the message for those who count from 1."""
+
+    def __init__(self, message: str, from_one: str) -> None:
+        super().__init__(message)
+        self.from_one = from_one
+
+
 class NotFoundError(SeqcoreError):
     """A recipe, run or file that doesn't exist."""
 
@@ -84,3 +94,11 @@ def did_you_mean(given: str, allowed: Iterable[str]) -> str:
     if not names:
         return ""
     return "; use one of " + ", ".join(names) if len(names) <= 20 else ""
+
+
+def no_number(name: str, number: int, count: int) -> NumberError:
+    """The error for a number, counted from 0, beyond the last of `count` things."""
+    return NumberError(
+        f"{name}: {number} is not allowed; use 0 to {count - 1}",
+        f"{name}: {number + 1} is not allowed; use 1 to {count}",
+    )

@@ -235,23 +235,19 @@ def _add_probe(commands: Any) -> None:
     option = probe.add_argument
     at_help = "weights: best, last, or the step of a snapshot (default: best)"
     option("--at", metavar="WEIGHTS", type=_weights, default="best", help=at_help)
-    option("--replica", metavar="K", type=_whole, help="one of the replicas (seeds trained together), numbered from 0")
+    replica_help = "one of the replicas (seeds trained together), numbered from 1 as on the pages"
+    option("--replica", metavar="K", type=_positive, help=replica_help)
     given = probe.add_mutually_exclusive_group().add_argument
     given("--input", metavar="TEXT", help='inspect this input: "70 80 90", "abcd" or a sentence')
     given("--split", choices=SPLITS, help="inspect examples of this split (default: val, or train)")
-    option(
-        "--index",
-        metavar="I",
-        type=_whole,
-        help="number of the window or sequence in the split, from 0: 3 is shown as window 4 (default: 0)",
-    )
+    option("--index", metavar="I", type=_positive, help="window or sequence of the split, numbered from 1 (default: 1)")
     what_help = "; ".join(f"{name}: {entry.help.rstrip('.')}" for name, entry in PROBES.items())
     option("--what", choices=PROBES, default="states", metavar="WHAT", help=f"{what_help} (default: states)")
-    option("--layer", metavar="L", type=_whole, help="layer, numbered from 0 (default: 0)")
-    option("--unit", metavar="U", type=_whole, help="unit, numbered from 0: 4 is shown as unit 5 (default: 0)")
-    option("--step", metavar="T", type=_whole, help="time step, numbered from 0 (default: the last)")
+    option("--layer", metavar="L", type=_positive, help="layer, numbered from 1 (default: 1)")
+    option("--unit", metavar="U", type=_positive, help="unit, numbered from 1 (default: 1)")
+    option("--step", metavar="T", type=_positive, help="time step, numbered from 1 (default: the last)")
     option("--name", metavar="NAME", help="hidden_state (default), cell_state, forget_gate, ...")
-    option("--span", metavar="FIRST:LAST", type=_span, help="with similar: steps, numbered from 0, as in 3:7")
+    option("--span", metavar="FIRST:LAST", type=_span, help="with similar: steps, numbered from 1, as in 3:7")
     threshold_help = "with similar: minimum value of an active unit (default: 0.3)"
     option("--threshold", metavar="X", type=float, help=threshold_help)
     option("--column", metavar="NAME", help="with response: the input column (default: the first)")
@@ -280,7 +276,7 @@ def _several(text: str) -> int:
 def _span(text: str) -> tuple[int, int]:
     first, _, last = text.partition(":")
     if first.isdecimal() and last.isdecimal():
-        return _whole(first), _whole(last)
+        return _positive(first), _positive(last)
     raise argparse.ArgumentTypeError(f"{text[:60]!r} is not allowed; give the first and the last step, as in 3:7")
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from seqcore.cli.output import Output
 from seqcore.data.splits import SPLIT_TITLES
 from seqcore.data.table import Table
-from seqcore.errors import PredictionError
+from seqcore.errors import NumberError, PredictionError
 from seqcore.insight import PROBES
 from seqcore.results import View
 from seqcore.runs.api import open_store
@@ -23,14 +23,18 @@ if TYPE_CHECKING:
 
 __all__ = ["probe"]
 
-NUMBERING = (
-    "The options count from 0 (--unit 4 is the fifth unit); names such as unit 5, step 3 or window 4 in the output "
-    "count from 1, as on the pages."
-)
+NUMBERS = ("layer", "unit", "step")  # options that count from 1, as the pages do
 
 
 def probe(args: argparse.Namespace, out: Output) -> int:
     """Show internals of a model on an example."""
+    try:
+        return _probe(args, out)
+    except NumberError as error:
+        raise PredictionError(error.from_one) from error
+
+
+def _probe(args: argparse.Namespace, out: Output) -> int:
     of = PROBES[args.what].traits["of"]
     options = _options(args)
     store = open_store(args.store)
@@ -44,7 +48,7 @@ def probe(args: argparse.Namespace, out: Output) -> int:
         about = {"run": run.id, "model_step": predictor.step, "epoch": predictor.epoch, "what": args.what}
         about |= {"replica": args.replica} if args.replica is not None else {}
         if of == "example":
-            about |= {"example": example().title, "split": example().split, "index": example().index}
+            about |= {"example": example().title, "split": example().split, "index": example().index + 1}
         out.object({**about, **({"split": split} if of == "split" else {}), **view.to_dict()})
         return 0
     shown = example().title if of == "example" else f"{SPLIT_TITLES[split]} split" if of == "split" else ""
@@ -52,8 +56,6 @@ def probe(args: argparse.Namespace, out: Output) -> int:
     out.line(f"{weights}; {shown}" if shown else weights)
     if of == "example" and example().note:
         out.note(example().note)
-    if args.index is not None or options.keys() & {"layer", "unit", "step", "span"}:
-        out.note(NUMBERING)
     columns, rows = view.summary() or view.table()
     out.table(tuple(map(str, columns)), [tuple(map(str, row)) for row in rows])
     return 0
@@ -75,18 +77,19 @@ def _options(args: argparse.Namespace) -> dict[str, Any]:
         if name not in read:
             those = ", ".join(what for what, other in PROBES.items() if name in other.traits["options"])
             args.usage(f"--what {args.what} takes no --{name}, which is for --what {those}")
-    return given
+    given |= {name: given[name] - 1 for name in NUMBERS if name in given}
+    return given | ({"span": tuple(step - 1 for step in given["span"])} if "span" in given else {})
 
 
 def _predictor(args: argparse.Namespace, store: Store, run: Run) -> Predictor:
     """The model at the wanted step; of several seeds the one that is asked for."""
     predictor = store.predictor(run.id, at=args.at)
     if args.replica is not None:
-        return predictor.replica(args.replica)
+        return predictor.replica(args.replica - 1)
     if predictor.replicas > 1:
         raise PredictionError(
             f"replica: this run has {predictor.replicas} models, one for each seed; choose one with --replica, from "
-            f"0 to {predictor.replicas - 1}"
+            f"1 to {predictor.replicas}"
         )
     return predictor
 
@@ -96,7 +99,7 @@ def _example(args: argparse.Namespace, predictor: Predictor, table: Callable[[],
 
     if args.input is not None:
         return typed_example(predictor, args.input)
-    return load_example(predictor, table(), args.split or _held_back(predictor), args.index or 0)
+    return load_example(predictor, table(), args.split or _held_back(predictor), (args.index or 1) - 1)
 
 
 def _held_back(predictor: Predictor) -> str:

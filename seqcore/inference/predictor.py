@@ -17,7 +17,7 @@ from seqcore.data.sources.stored_file import FileOptions, Trained
 from seqcore.data.step_units import StepUnit
 from seqcore.data.stored_codec import decoding
 from seqcore.data.table import Table
-from seqcore.errors import PredictionError
+from seqcore.errors import PredictionError, no_number
 from seqcore.evaluation.interruption import interruptible
 from seqcore.evaluation.metrics import Evaluation
 from seqcore.events import Finding
@@ -107,7 +107,7 @@ class Predictor:
     def replica(self, number: int) -> Predictor:
         """One of the replicas as a model of its own, numbered from 0. PredictionError where there is none."""
         if not isinstance(self._model, Replicated) or not 0 <= number < self.replicas:
-            raise PredictionError(f"replica: {number} is not allowed; this model has {self.replicas}, numbered from 0")
+            raise no_number("replica", number, self.replicas)
         training = self.experiment.training
         changes = {"training.replicas": 1, "training.seed": training.seed + number}
         experiment = self.experiment.with_changes(changes)

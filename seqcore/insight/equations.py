@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from seqcore.errors import PredictionError
+from seqcore.errors import PredictionError, no_number
 from seqcore.inference.predictor import Predictor
 from seqcore.insight.examples import InspectExample
 from seqcore.models import MODELS
@@ -55,15 +55,15 @@ class Cells:
     def solved(self, step: int, layer: int, unit: int) -> EquationsView:
         """All equations of a layer at a step; a unit beyond the size of one of them stands for its last unit."""
         if not 0 <= step < self.count:
-            raise PredictionError(f"step: {step} is not allowed; use 0 to {self.count - 1}")
+            raise no_number("step", step, self.count)
         stage, first, cells = next(part for part in reversed(self.stages) if part[1] <= step)
         if not 0 <= layer < len(cells):
-            raise PredictionError(f"layer: {layer} is not allowed; use 0 to {len(cells) - 1}")
+            raise no_number("layer", layer, len(cells))
         with on_one_thread():
             given, found = solve(cells[layer], step - first)
         most = max(len(part.value) for part in found)
         if not 0 <= unit < most:
-            raise PredictionError(f"unit: {unit} is not allowed; use 0 to {most - 1}")
+            raise no_number("unit", unit, most)
         names = {part.symbol: part.name for part in given} | {
             part.equation.symbol: part.equation.name for part in found
         }

@@ -10,7 +10,7 @@ import numpy as np
 from seqcore.data.dataset import Dataset
 from seqcore.data.splits import SPLITS
 from seqcore.data.table import Table
-from seqcore.errors import PredictionError, did_you_mean
+from seqcore.errors import PredictionError, did_you_mean, no_number
 from seqcore.inference.predictor import Predictor
 from seqcore.results.base import Values, Words
 from seqcore.results.thinning import evenly
@@ -74,7 +74,7 @@ def load_example(predictor: Predictor, table: Table, split: str, index: int) -> 
     data = _split_data(predictor, table, split)
     count = len(data.windows[split])
     if not 0 <= index < count:
-        raise PredictionError(f"index: {index} is not allowed; the {split} split has {count:,}, numbered from 0")
+        raise no_number("index", index, count)
     return _example(predictor, data, split, index)
 
 

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from seqcore.data.dataset import Batch
 from seqcore.data.table import Table
-from seqcore.errors import PredictionError
+from seqcore.errors import NumberError, PredictionError
 from seqcore.inference.predictor import Predictor
 from seqcore.insight.differentiation import differentiable, read_inputs, trace_states
 from seqcore.insight.examples import InspectExample
@@ -128,9 +128,8 @@ def input_gradient(
         steps = reading.outputs.shape[1]
         place = steps - 1 if at is None else at
         if not 0 <= place < steps:
-            raise PredictionError(
-                f"step: {at} is not allowed; this model predicts at {counted(steps, 'step')}, numbered from 0"
-            )
+            message = f"step: {{}} is not allowed; this model predicts at {counted(steps, 'step')}, numbered from {{}}"
+            raise NumberError(message.format(place, 0), message.format(place + 1, 1))
         scores = task.scores(reading.outputs[0, place])
         chosen = int(scores.argmax()) if output is None and task.categorical else output or 0
         if not 0 <= chosen < len(scores):

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from seqcore.errors import PredictionError
+from seqcore.errors import PredictionError, no_number
 from seqcore.inference.predictor import Predictor
 from seqcore.insight.examples import InspectExample
 from seqcore.models import MODELS, capabilities_of
@@ -94,7 +94,7 @@ def states_of(predictor: Predictor, examples: Sequence[InspectExample], name: st
     for batch in batches_of(predictor, examples):
         values = batch.found[name]
         if not 0 <= layer < values.shape[2]:
-            raise PredictionError(f"layer: {layer} is not allowed; use 0 to {values.shape[2] - 1}")
+            raise no_number("layer", layer, values.shape[2])
         for example, own in zip(batch.examples, values[:, :, layer], strict=True):
             yield LayerStates(example, _numpy(own))
 

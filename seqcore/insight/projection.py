@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from seqcore.errors import PredictionError
+from seqcore.errors import PredictionError, no_number
 from seqcore.results.internals import InternalsView
 from seqcore.results.projection import ProjectionView
 
@@ -31,7 +31,7 @@ def projection(
         reason = f"use one of {known}" if known else internals.missing.get(name, "there are no states")
         raise PredictionError(f"name: this model shows no {name[:60]!r}; {reason}")
     if not 0 <= layer < len(internals.layer_titles):
-        raise PredictionError(f"layer: {layer} is not allowed; use 0 to {len(internals.layer_titles) - 1}")
+        raise no_number("layer", layer, len(internals.layer_titles))
     values = internals.values(name, layer)
     known_steps = np.flatnonzero(np.isfinite(values).all(axis=1))
     if not len(known_steps):

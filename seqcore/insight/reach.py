@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from seqcore.errors import PredictionError
+from seqcore.errors import PredictionError, no_number
 from seqcore.inference.predictor import Predictor
 from seqcore.insight.examples import InspectExample
 from seqcore.insight.probes import architecture_of, check_finite, single
@@ -30,7 +30,7 @@ def receptive_field(predictor: Predictor, example: InspectExample, step: int = -
     stage = predictor.task.first_stage(model, inputs)
     architecture, steps = stage.architecture, stage.x.shape[1]
     if not -steps <= step < steps:
-        raise PredictionError(f"step: {step} is not allowed; use 0 to {steps - 1}")
+        raise no_number("step", step, steps)
     step %= steps
     chosen = evenly(architecture.output_size, _MOST_OUTPUTS)
     with on_one_thread(), torch.enable_grad():

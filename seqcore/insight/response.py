@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from seqcore.errors import PredictionError, did_you_mean
+from seqcore.errors import PredictionError, did_you_mean, no_number
 from seqcore.inference.predictor import Predictor
 from seqcore.insight.examples import InspectExample
 from seqcore.insight.probes import architecture_of, check_finite, states_of
@@ -50,7 +50,7 @@ def response(
     read: list[NDArray[np.generic]] = []
     for each in states_of(predictor, examples, name, layer):
         if not 0 <= unit < each.values.shape[1]:
-            raise PredictionError(f"unit: {unit} is not allowed; use 0 to {each.values.shape[1] - 1}")
+            raise no_number("unit", unit, each.values.shape[1])
         values = each.values[:, unit]
         check_finite(torch.from_numpy(values), "response")
         responses.append(np.diff(values) if change else values[1:])  # the first step has no state before it

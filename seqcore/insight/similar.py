@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from seqcore.errors import PredictionError
+from seqcore.errors import NumberError, PredictionError
 from seqcore.inference.predictor import Predictor
 from seqcore.insight.examples import InspectExample
 from seqcore.insight.probes import architecture_of, check_finite, states_of
@@ -44,7 +44,10 @@ def similar(
     pattern = next(states_of(predictor, [example], name, layer)).values
     first, last = span
     if not 0 <= first <= last < len(pattern):
-        raise PredictionError(f"span: {first}:{last} is not allowed; use two steps from 0 to {len(pattern) - 1}")
+        raise NumberError(
+            f"span: {first}:{last} is not allowed; use two steps from 0 to {len(pattern) - 1}",
+            f"span: {first + 1}:{last + 1} is not allowed; use two steps from 1 to {len(pattern)}",
+        )
     check_finite(torch.from_numpy(pattern), "similar")
     lowest = pattern[first : last + 1].min(axis=0)  # [D]
     units = np.flatnonzero(lowest >= threshold)

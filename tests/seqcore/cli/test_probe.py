@@ -12,7 +12,7 @@ import pytest
 from seqcore.cli import main
 from seqcore.insight import PROBES
 
-_NEEDS = {"similar": ("--span", "0:1", "--threshold", "-1")}
+_NEEDS = {"similar": ("--span", "1:2", "--threshold", "-1")}
 _REFUSED = {"weights"}  # of an LSTM
 
 
@@ -66,7 +66,7 @@ def test_states_are_those_of_the_example_and_the_snapshot(
     capsys: pytest.CaptureFixture[str], store: Path, lstm: str
 ) -> None:
     typed = asked(capsys, store, lstm, "--input", "10 20 30")
-    first = asked(capsys, store, lstm, "--split", "train", "--index", "0")
+    first = asked(capsys, store, lstm, "--split", "train", "--index", "1")
     assert typed["arrays"] == first["arrays"]
     assert first["inputs"] == [[10.0], [20.0], [30.0]]
     early = asked(capsys, store, lstm, "--at", "0")
@@ -74,23 +74,42 @@ def test_states_are_those_of_the_example_and_the_snapshot(
     assert early["arrays"]["hidden_state"] != first["arrays"]["hidden_state"]
 
 
-def test_equations_say_how_units_are_numbered_and_show_the_factors_of_a_product(
+def test_equations_count_units_and_windows_as_the_options_do_and_show_the_factors_of_a_product(
     capsys: pytest.CaptureFixture[str], store: Path, lstm: str
 ) -> None:
-    assert main(["probe", lstm, "--store", str(store), "--what", "equations", "--unit", "2"]) == 0
+    assert (
+        main(
+            [
+                "probe",
+                lstm,
+                "--store",
+                str(store),
+                "--what",
+                "equations",
+                "--unit",
+                "3",
+                "--split",
+                "train",
+                "--index",
+                "2",
+            ]
+        )
+        == 0
+    )
     out, err = capsys.readouterr()
     assert "unit 3" in out
-    assert "--unit 4 is the fifth unit" in " ".join(err.split())
+    assert "; window 2: " in out
+    assert err == ""
     (hidden,) = (line for line in out.splitlines() if line.startswith("Hidden state"))
     assert re.search(r"-?[\d.e-]+ × -?[\d.e-]+ = -?[\d.e-]+$", hidden.strip())
 
 
 def test_one_replica_is_looked_into(capsys: pytest.CaptureFixture[str], store: Path) -> None:
-    zero, one = (asked(capsys, store, "latest", "--replica", number) for number in ("0", "1"))
+    zero, one = (asked(capsys, store, "latest", "--replica", number) for number in ("1", "2"))
     assert zero["arrays"] != one["arrays"]
-    assert one["replica"] == 1
+    assert one["replica"] == 2
     line = refusal(capsys, store, "latest")
-    assert line == "replica: this run has 2 models, one for each seed; choose one with --replica, from 0 to 1"
+    assert line == "replica: this run has 2 models, one for each seed; choose one with --replica, from 1 to 2"
 
 
 @pytest.mark.parametrize(
@@ -99,16 +118,17 @@ def test_one_replica_is_looked_into(capsys: pytest.CaptureFixture[str], store: P
         (("--at", "99999"), "has no snapshot at step 99999; the last one is at 3"),
         (("--input", "abc"), "input: value 1: 'abc' is not a number"),
         (("--split", "val"), "split: this run has no val split; use one of train"),
-        (("--index", "99"), "index: 99 is not allowed; the train split has 6, numbered from 0"),
-        (("--what", "equations", "--step", "3"), "step: 3 is not allowed; use 0 to 2"),
-        (("--what", "inputs", "--step", "3"), "step: 3 is not allowed; this model predicts at 1 step, numbered from 0"),
+        (("--index", "99"), "index: 99 is not allowed; use 1 to 6"),
+        (("--what", "equations", "--step", "4"), "step: 4 is not allowed; use 1 to 3"),
+        (("--what", "inputs", "--step", "3"), "step: 3 is not allowed; this model predicts at 1 step, numbered from 1"),
         (("--input", "1 1e300"), "input: value is 1e+300 in row 2, which is too far from the training data"),
-        (("--what", "equations", "--layer", "1"), "layer: 1 is not allowed; use 0 to 0"),
-        (("--what", "response", "--unit", "4"), "unit: 4 is not allowed; use 0 to 3"),
+        (("--what", "equations", "--layer", "2"), "layer: 2 is not allowed; use 1 to 1"),
+        (("--what", "response", "--unit", "5"), "unit: 5 is not allowed; use 1 to 4"),
         (("--what", "projection", "--name", "reset_gate"), "name: this model shows no 'reset_gate'; use one of"),
         (("--what", "similar"), "span: which steps should be found again?"),
+        (("--what", "similar", "--span", "2:9"), "span: 2:9 is not allowed; use two steps from 1 to 3"),
         (("--what", "weights"), "weights: those of LSTM do not belong to lags; NLinear's do"),
-        (("--replica", "1"), "replica: 1 is not allowed; this model has 1, numbered from 0"),
+        (("--replica", "2"), "replica: 2 is not allowed; use 1 to 1"),
     ],
 )
 def test_what_there_is_not_is_one_line(
@@ -134,9 +154,10 @@ def test_a_run_without_snapshots_says_so(capsys: pytest.CaptureFixture[str], sto
         ("--span", "3"),
         ("--what", "dreams"),
         ("--index", "-1"),
+        ("--index", "0"),
         ("--what", "spectrum", "--input", "1 2 3"),
         ("--what", "spectrum", "--split", "train"),
-        *(("--step", "99"), ("--unit", "99"), ("--layer", "99"), ("--name", "nothing"), ("--span", "0:1")),
+        *(("--step", "99"), ("--unit", "99"), ("--layer", "99"), ("--name", "nothing"), ("--span", "1:2")),
         *(("--what", "lag", "--output", "value"), ("--what", "equations", "--beside", "latest")),
     ],
 )

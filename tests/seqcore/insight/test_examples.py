@@ -100,8 +100,8 @@ def test_typed_input_has_steps_too() -> None:
     [
         ("valid", 0, "split: 'valid' is not allowed; did you mean val?"),
         ("test", 0, "split: this run has no test split; use one of train"),
-        ("train", 99, "index: 99 is not allowed; the train split has 6, numbered from 0"),
-        ("train", -1, "index: -1 is not allowed; the train split has 6, numbered from 0"),
+        ("train", 99, "index: 99 is not allowed; use 0 to 5"),
+        ("train", -1, "index: -1 is not allowed; use 0 to 5"),
     ],
 )
 def test_a_wrong_split_or_number_is_refused(split: str, index: int, message: str) -> None:

@@ -308,7 +308,7 @@ def test_a_run_scores_previews_resumes_and_predicts_as_its_seeds_do(kind: str) -
         one = getattr(predictor.replica(k).predict(given), field)
         np.testing.assert_allclose(view.replicas[k], one, rtol=1e-3, atol=1e-5)
     np.testing.assert_allclose(getattr(view, field), view.replicas.mean(axis=0), rtol=1e-4, atol=1e-6)
-    with pytest.raises(PredictionError, match="numbered from 0"):
+    with pytest.raises(PredictionError, match="is not allowed; use 0 to"):
         predictor.replica(2)
 
 
