@@ -191,14 +191,14 @@ def _status(moment: Moment, replay: Replay | None) -> str:
     if replay is not None:
         text = f"{text}. Replay: {min(replay.shown(), run.seconds):.1f} of {run.seconds:.1f} s"
     return (
-        f'<div class="sl-status" data-testid="status" data-status="{run.status}">'
-        f'<span class="sl-dot sl-{run.status}"></span>{text}{_named(run)}</div>'
+        f'<div class="sl-status"><span class="sl-dot sl-{run.status}"></span>'
+        f'<span data-testid="status" data-status="{run.status}">{text}</span>{_named(run)}</div>'
     )
 
 
 def _named(run: Run) -> str:
     """The architecture and the id of the run that is shown: the form beside it may say something else."""
-    return f'<span class="sl-note"> {html.escape(network(run))} · {short_id(run.id)}</span>'
+    return f'<span class="sl-note">{html.escape(network(run))} · {short_id(run.id)}</span>'
 
 
 def _other_form(moment: Moment, experiment: Experiment | None) -> str:
