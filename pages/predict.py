@@ -48,7 +48,8 @@ def main() -> None:
     if step is None or predictor is None:
         return no_checkpoint(run)
     table = load_table(run.id)
-    with st.container():  # scores that come later leave what is below in its place: an input that is being typed stays
+    # Of a height of its own: scores that come later leave what is below in its place, and an input being typed stays.
+    with st.container(key="evaluation"):
         evaluation_section(run, step, table, predictor)
     use_section(run, predictor, table)
     return None

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser
 
 import seqcore
 from benchmarks.page_load import follow, observe
@@ -35,19 +35,14 @@ def empty(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serv
 
 
 @pytest.fixture(scope="module")
-def full(server: Server, browser: Browser) -> Server:
-    """A server with some runs, of numbers and of text. It knows the scores of the newest: on a slow machine Predict is
-    drawn before they are computed, and the plot comes when they are there.
+def full(server: Server) -> Server:
+    """A server with some runs, of numbers and of text. Nothing is computed yet: on a slow machine Predict is drawn
+    before the scores, and the plot comes when they are there.
     """
     store = Store(server.store)
     for name in ("next-letter", "ramp-next-value", "bouncing-ball"):
         seqcore.train(seqcore.recipe(name).with_changes({"training.epochs": 2}), store=store, recipe=name)
     store.close()
-    context = new_context(browser, server)
-    page = context.new_page()
-    page.goto("/predict?run=latest")
-    expect(page.get_by_role("img", name="Truth and prediction")).to_be_visible()
-    context.close()
     return server
 
 
