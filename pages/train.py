@@ -28,6 +28,7 @@ active_runs.active_runs_bar(run)
 data_picker.start_bar(draft)
 session.show_lines(draft.link_errors, settings=draft.settings())
 
+st.html('<a class="sl-to-settings" href="#data">Settings</a>')  # on a phone, where they come after the results
 with st.container(key="desk"):
     left, right = st.columns([1, 2.75], gap="large")
 

@@ -35,6 +35,18 @@ SAME = """() => {
 }"""
 
 
+# What is below the board is seen once the board is drawn, not before: it would move.
+BELOW = """() => {
+  const board = document.querySelector(".race-board")
+  const below = [...document.querySelectorAll("h3")].find((node) => node.textContent.startsWith("Curves and scores"))
+  const seen = [getComputedStyle(below).visibility]
+  board.classList.remove("drawn")
+  seen.push(getComputedStyle(below).visibility)
+  board.classList.add("drawn")
+  return seen
+}"""
+
+
 def press(page: Page, address: str, button: str) -> None:
     page.goto(address)
     page.get_by_role("button", name=button, exact=True).click()
@@ -80,6 +92,8 @@ def test_a_race_of_the_train_page_draws_each_chart_again_and_again_until_stop_al
     expect(page.get_by_role("button", name="Race again")).to_be_visible()
     expect(page.locator(".race-summary")).to_contain_text("Ended before every competitor had finished.")
     assert page.evaluate(SAME)
+    expect(page.get_by_role("heading", name="Curves and scores")).to_be_visible()
+    assert page.evaluate(BELOW) == ["visible", "hidden"]
     page.reload()
     expect(page.get_by_test_id("race-card")).to_have_count(4)
     page.go_back()  # once

@@ -317,3 +317,20 @@ def test_an_invalid_value_is_named_and_kept(page: Page) -> None:
     page.get_by_role("spinbutton", name="Hidden size").press("Enter")
     expect(alert).to_have_count(0)
     expect(button(page, "Train")).to_be_enabled()
+
+
+def test_on_a_phone_a_link_leads_past_the_results_to_the_settings(browser: Browser, server: Server) -> None:
+    phone = new_context(browser, server, width=390)
+    page = phone.new_page()
+    page.goto("/")
+    settings = page.locator(".st-key-settings")
+    expect(settings).not_to_be_in_viewport()
+    page.get_by_role("link", name="Settings", exact=True).click()
+    expect(settings).to_be_in_viewport()
+    phone.close()
+    wide = new_context(browser, server)
+    page = wide.new_page()
+    page.goto("/")
+    expect(page.locator(".st-key-settings")).to_be_in_viewport()
+    expect(page.locator(".sl-to-settings")).to_be_hidden()
+    wide.close()
