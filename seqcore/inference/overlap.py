@@ -7,7 +7,6 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from seqcore.data.calendar import short_time
 from seqcore.data.splits import split_bounds
 from seqcore.data.table import Table
 from seqcore.events import Finding
@@ -36,6 +35,8 @@ def overlap_finding(config: DataConfig, trained: Table, new: Table) -> Finding |
             found += [(low, high)] if inside.any() else []
     if not rows:
         return None
+    from seqcore.data.calendar import short_time  # it imports pandas, which data without dates do not need
+
     first, last = short_time(min(low for low, _ in found)), short_time(max(high for _, high in found))
     return Finding(
         "overlaps-training",

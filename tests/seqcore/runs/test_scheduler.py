@@ -55,9 +55,14 @@ def pids(jobs: Scheduler) -> list[int]:
 
 
 def is_there(pid: int) -> bool:
-    """Whether a process lives. One that has ended and whose parent hasn't looked yet is gone."""
+    """Whether a process lives. One that has ended and whose parent hasn't looked yet is gone.
+
+    Its first thread may end before the others, which still hold its files.
+    """
+    process = Path(f"/proc/{pid}")
     try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+        state = (process / "stat").read_text().rpartition(")")[2].split()[0]
+        return state != "Z" or len([*(process / "task").iterdir()]) > 1
     except OSError:
         return False
 

@@ -70,7 +70,9 @@ def test_the_scaling_search_reports_progress_and_tries_each_once() -> None:
             break
         assert isinstance(event, Preparing)
         said.append(event.sentence)
-    assert [s for s in said if "Scaling" in s] == [f"Scaling search: {n} of {len(KINDS)}" for n in range(1, 7)]
+    searched = [s for s in said if "Scaling" in s]
+    assert [s.partition(", ")[0] for s in searched] == [f"Scaling search: {n} of {len(KINDS)}" for n in range(1, 7)]
+    assert len({s.partition(", ")[2] for s in searched} - {""}) == len(KINDS)
     assert said[-2:] == ["Scoring the baselines: 1 of 2", "Scoring the baselines: 2 of 2"]
 
 
