@@ -34,6 +34,7 @@ NAMES = [
     "HTTPS://evil.example",
 ]
 LIVE = re.compile(r"https?:/|www\.|@(?!\N{WORD JOINER})|(?<!\\)\]\(|(?<!\\)<a\b|(?<!\\):red\[", re.IGNORECASE)
+HTML_LINK = re.compile(r'<a\b(?! class="sl-to-settings" href="#data">)')  # but the one to a place of the page itself
 _NOT_DRAWN = """
     id key options value default placeholder json raw_values raw_value form_id type url alt icon data element_id
     string_value file_name
@@ -61,7 +62,7 @@ def _live(page: AppTest) -> list[str]:
         proto = getattr(node, "proto", None)
         kind = type(proto).__name__
         if kind == "Html":
-            found += [f"html: {proto.body[:200]}" for _ in re.findall(r"<a\b", proto.body)]
+            found += [f"html: {proto.body[:200]}" for _ in HTML_LINK.findall(proto.body)]
         elif kind == "BidiComponent":
             drawn = json.loads(proto.json).get("figure", "")  # the list of runs sets text, not HTML
             found += [f"figure: {m}" for m in re.findall(r".{60}(?:<|u003c)\s*/?a\b.{40}", drawn, re.IGNORECASE)]
