@@ -11,8 +11,9 @@ from seqcore.experiment.fields import Setting
 
 __all__ = ["by_titles"]
 
-# Not in quotation marks: that is a value given by the user, as the name of a column.
-_PATH = re.compile(r"(?<![\w./'\"])(?:data|model|training)\.[a-z_]+(?:\.[a-z_]+)?(?![\w'\"]|\.\w)")
+# Not in quotation marks: that is a value given by the user, as the name of a column. Nor where a name in a link is
+# corrected: it is to be typed.
+_PATH = re.compile(r"(?<!did you mean )(?<![\w./'\"])(?:data|model|training)\.[a-z_]+(?:\.[a-z_]+)?(?![\w'\"]|\.\w)")
 _OPTIONS = {"data.options": "options of the source", "model.options": "options of the architecture"}
 
 

@@ -282,6 +282,8 @@ def test_fields_in_sentences_have_the_titles_of_forms_and_values_of_users_stay()
     assert by_titles("column 'data.window' of /tmp/data.target has no data.unknown") == (
         "column 'data.window' of /tmp/data.target has no data.unknown"
     )
+    typed = "source: unknown parameter; did you mean data.source?"
+    assert by_titles(typed) == typed
     option = "data.options.forecast_column: 3 is not allowed"
     samples = Experiment.make({"data": {"source": "bouncing-ball"}})
     title = next(s.title for s in settings_of(samples) if s.path == "data.options.samples")
