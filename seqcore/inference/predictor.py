@@ -246,7 +246,7 @@ class Predictor:
         finite = torch.stack([_finite(weight, self.replicas) for weight in self._model.parameters()])
         if not bool(finite.all(dim=0).any()):
             raise PredictionError(
-                f"at: the weights of step {self.step:,} are not finite, because training diverged; choose an "
+                f"input: the weights of step {self.step:,} are not finite, because training diverged; choose an "
                 "earlier step, or train with a lower learning rate"
             )
 

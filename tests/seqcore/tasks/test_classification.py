@@ -24,6 +24,7 @@ from seqcore.results import ConfusionView, LabelsView, view_from_dict
 from seqcore.tasks.classification import Classification
 from seqcore.training.control import Control
 from seqcore.training.fit import check, fit
+from tests.tables import labeled_table
 
 CPU = torch.device("cpu")
 FILL = ("the", "a", "video", "was", "very", "is", "it")
@@ -43,7 +44,7 @@ def levels(count: int = 120, *, classes: int = 3, features: int = 3, seed: int =
         random.normal(size=(n, features)) + step * np.eye(classes, features)[c]
         for n, c in zip(lengths, truth, strict=True)
     ]
-    return of(rows, [f"class {c}" for c in truth])
+    return labeled_table(rows, [f"class {c}" for c in truth])
 
 
 def reviews(count: int = 120, *, seed: int = 0) -> Table:
@@ -55,19 +56,6 @@ def reviews(count: int = 120, *, seed: int = 0) -> Table:
         for b in bad
     ]
     return symbol_table(texts, separator=" ", independent=True, labels=np.where(bad, "against", "for"))
-
-
-def of(rows: list[Any], labels: list[str] | None, **rest: Any) -> Table:
-    """Sequences [T_i, F] as a table."""
-    values = np.concatenate([np.asarray(r, dtype=np.float64).reshape(len(r), -1) for r in rows])
-    return Table(
-        values=values,
-        columns=tuple(f"x{i}" for i in range(values.shape[1])),
-        offsets=np.cumsum([0, *map(len, rows)], dtype=np.int64),
-        independent=True,
-        labels=None if labels is None else np.array(labels),
-        **rest,
-    )
 
 
 def run(e: Experiment, table: Table) -> tuple[list[Event], bytes]:
@@ -108,7 +96,7 @@ def test_a_sequence_has_the_same_scores_alone_and_in_a_padded_batch(
         if table.symbols is None or len(table.symbols) < 2:
             return
     else:
-        table = of([random.normal(size=(n, 2)) for n in lengths * 2], labels.tolist())
+        table = labeled_table([random.normal(size=(n, 2)) for n in lengths * 2], labels.tolist())
     e = experiment(
         **{
             "model.architecture": architecture,
@@ -240,7 +228,7 @@ def test_a_resumed_run_ends_with_the_same_bits(both_ways: bool) -> None:
 
 def test_a_class_missing_from_training_is_reported_and_counts_as_an_error() -> None:
     groups = np.array([i % 20 for i in range(100)])
-    base = of([[0.0, 1.0]] * 100, (["a"] * 20 + ["b"] * 20) * 2 + ["a"] * 20, groups=groups)
+    base = labeled_table([[0.0, 1.0]] * 100, (["a"] * 20 + ["b"] * 20) * 2 + ["a"] * 20, groups=groups)
     data = LabeledDataset(base, experiment().data, CPU)
     held_back = [s for s, _, _ in data.bounds["test"]]
     assert base.labels is not None
@@ -263,7 +251,7 @@ def test_a_class_missing_from_training_is_reported_and_counts_as_an_error() -> N
 
 
 def test_a_sequence_may_have_one_step() -> None:
-    table = of([[float(i % 2)] for i in range(40)], ["a", "b"] * 20)
+    table = labeled_table([[float(i % 2)] for i in range(40)], ["a", "b"] * 20)
     events, content = run(experiment(**{"training.epochs": 30, "training.learning_rate": 0.05}), table)
     assert last(events).metrics["test_accuracy"] == 1.0
     assert Predictor.from_checkpoint(content).predict([1.0]).predictions == ("b",)  # type: ignore[union-attr]
@@ -449,7 +437,7 @@ def test_a_codec_survives_a_checkpoint(table: Table) -> None:
 
 
 def test_findings_report_imbalanced_classes(trained: tuple[Predictor, Table, list[Event]]) -> None:
-    table = of([[0.0, 1.0]] * 100, ["a"] * 92 + ["b"] * 8)
+    table = labeled_table([[0.0, 1.0]] * 100, ["a"] * 92 + ["b"] * 8)
     events, _ = run(experiment(**{"training.epochs": 1}), table)
     messages = [e.message for e in events if isinstance(e, Finding)]
     assert any("use macro F1" in m for m in messages)
